@@ -1,0 +1,5 @@
+'use strict';
+
+require('./operations.js');
+require('./watches.js');
+require('./sessions.js');
