@@ -134,6 +134,33 @@ func TestImpossibleBase(t *testing.T) {
 	}
 }
 
+// TestImpossibleChain: headers whose checksums are right, of a segment that does not stand behind the one before it,
+// and of one that has the number 0.
+func TestImpossibleChain(t *testing.T) {
+	disk := waltest.New()
+	l := mustOpen(t, testOptions(disk))
+	mustAppend(t, l, sequence(1, 3, 10)...)
+	id, end := l.segs[0], l.Segments()[0].Bytes
+	mustClose(t, l)
+	path := testDir + "/" + segmentName(2)
+	for _, base := range []proto.Zxid{0, -1} {
+		h := segmentHeader{flags: flagFresh | flagRun, logID: id.logID, id: 9, seq: 2, prevID: id.id, prevEnd: end, base: base}
+		writeFile(t, disk, path, h.encode())
+		_, err := Open(testOptions(disk))
+		wantCorrupt(t, err, path, 0, 0)
+	}
+
+	disk = waltest.New()
+	if err := disk.MkdirAll(testDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path = testDir + "/" + segmentName(0)
+	h := segmentHeader{flags: flagFresh, logID: 1, id: 2}
+	writeFile(t, disk, path, h.encode())
+	_, err := Open(testOptions(disk))
+	wantCorrupt(t, err, path, 0, 0)
+}
+
 // TestLostSectors zeroes a sector, as a lost write leaves it: damage where a sync is proved, a torn tail in
 // the last write, where nothing can tell the two apart.
 func TestLostSectors(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,9 @@ func FuzzOpen(f *testing.F) {
 			return nil
 		}); err != nil {
 			t.Fatalf("replay of what opened: %v", err)
+		}
+		if last := max(l.Base(), slices.Max(append(found, 0))); l.LastZxid() != last {
+			t.Fatalf("the last record is %v, and the log says %v", last, l.LastZxid())
 		}
 		if last := l.LastZxid(); last < 1<<62 {
 			mustAppend(t, l, record{last + 1, 100})

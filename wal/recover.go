@@ -134,11 +134,14 @@ func (l *Log) checkChain(path string, seq uint64, h segmentHeader) error {
 		return &CorruptError{File: path,
 			Reason: fmt.Sprintf("the header is that of segment %s: the file was renamed or copied", segmentName(h.seq))}
 	}
-	if h.base < 0 {
-		return &CorruptError{File: path,
-			Reason: fmt.Sprintf("the header says that the records before it end at zxid %s, which no leader issues", h.base)}
+	if seq == 0 {
+		return &CorruptError{File: path, Reason: "the segments of a log are numbered from 1 on"}
 	}
 	if len(l.segs) == 0 {
+		if h.base < 0 {
+			return &CorruptError{File: path,
+				Reason: fmt.Sprintf("the header says that the records before it end at zxid %s, which no leader issues", h.base)}
+		}
 		return nil
 	}
 	prev := l.segs[len(l.segs)-1]
@@ -146,6 +149,10 @@ func (l *Log) checkChain(path string, seq uint64, h segmentHeader) error {
 		return &CorruptError{File: path, Reason: fmt.Sprintf(
 			"the segment does not continue %s: one of the two belongs to another log or to an older copy of this one",
 			segmentName(prev.seq))}
+	}
+	if h.base <= prev.base { // a segment is followed by another once it has a record
+		return &CorruptError{File: path, Reason: fmt.Sprintf(
+			"the header says that the records before it end at zxid %s, and those of %s come after %s", h.base, segmentName(prev.seq), prev.base)}
 	}
 	return nil
 }
@@ -215,16 +222,8 @@ func (l *Log) checkSegment(s *segment, next segmentHeader, block []byte) error {
 		}
 		return scanError(path, err)
 	}
-	for last := s.base; ; {
-		z, _, err := sc.next()
-		if errors.Is(err, errScanEnd) {
-			break
-		}
-		if err != nil {
-			return scanError(path, err)
-		}
-		s.scanned(z, last)
-		last = z
+	if err := s.scan(sc); !errors.Is(err, errScanEnd) {
+		return scanError(path, err)
 	}
 	if sc.last != next.base {
 		return &CorruptError{File: path, Offset: next.prevEnd, Reason: fmt.Sprintf(
@@ -262,15 +261,7 @@ func (l *Log) openLast() error {
 	}
 
 	sc := newScanner(f, seed, s.base, info.Size(), l.newBlock())
-	for last := s.base; ; {
-		z, _, serr := sc.next()
-		if serr != nil {
-			err = serr
-			break
-		}
-		s.scanned(z, last)
-		last = z
-	}
+	err = s.scan(sc)
 	s.last, s.end = sc.last, sc.off
 	dataEnd := sc.off
 	if bad := new(badRecord); errors.As(err, &bad) {
@@ -303,15 +294,8 @@ func (l *Log) openLast() error {
 // and syncs. If from is 0 the segment has no records and its header is written again.
 func (l *Log) settle(f vfs.File, path string, from, end, dataEnd int64) error {
 	buf := l.newBlock()
-	for off := from; off < end; {
-		n, err := f.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
-		if n == 0 {
-			return ioError("read", path, err)
-		}
-		if _, err := f.WriteAt(buf[:n], off); err != nil {
-			return ioError("write", path, err)
-		}
-		off += int64(n)
+	if err := copyBytes(f, f, path, path, from, end, buf); err != nil {
+		return err
 	}
 	clear(buf)
 	for off := end; off < dataEnd; {

@@ -22,6 +22,18 @@ func (s *segment) scanned(z, last proto.Zxid) {
 	}
 }
 
+// scan reads the records that are left of sc, and returns why it ended: errScanEnd, or what the scanner found.
+func (s *segment) scan(sc *scanner) error {
+	for {
+		last := sc.last
+		z, _, err := sc.next()
+		if err != nil {
+			return err
+		}
+		s.scanned(z, last)
+	}
+}
+
 // Runs says what the log holds: the runs of its durable records, oldest first, each as long as it can be. It
 // reads no records but those of segments whose headers do not promise a run, which no log has that was written
 // by a program that knows Runs. An error is that of a read, or a *CorruptError.

@@ -189,7 +189,7 @@ func (l *Log) copyPrefix(from, to string, n int64) error {
 	}
 	dst, err := l.allocate(to)
 	if err == nil {
-		err = copyBytes(dst, src, from, to, n, l.newBlock())
+		err = copyBytes(dst, src, to, from, 0, n, l.newBlock())
 	}
 	if err == nil {
 		if serr := dst.Sync(); serr != nil {
@@ -204,14 +204,15 @@ func (l *Log) copyPrefix(from, to string, n int64) error {
 	return err
 }
 
-func copyBytes(dst, src vfs.File, from, to string, n int64, buf []byte) error {
-	for off := int64(0); off < n; {
-		got, err := src.ReadAt(buf[:min(int64(len(buf)), n-off)], off)
+// copyBytes copies [from, end) of src to the same place of dst, by way of buf. The paths are for errors.
+func copyBytes(dst, src vfs.File, dstPath, srcPath string, from, end int64, buf []byte) error {
+	for off := from; off < end; {
+		got, err := src.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
 		if got == 0 {
-			return ioError("read", from, err)
+			return ioError("read", srcPath, err)
 		}
 		if _, err := dst.WriteAt(buf[:got], off); err != nil {
-			return ioError("write", to, err)
+			return ioError("write", dstPath, err)
 		}
 		off += int64(got)
 	}
