@@ -102,11 +102,11 @@ func StartMesh(opt MeshOptions) (*Mesh, error) {
 		return nil, err
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
+	for _, p := range m.peers { // before anything is accepted, which may add to them
+		m.wg.Go(p.keepLinked)
+	}
 	for _, l := range m.listeners {
 		m.wg.Go(func() { acceptAll(m.ctx, l, m.log, m.greet) })
-	}
-	for _, p := range m.peers {
-		m.wg.Go(p.keepLinked)
 	}
 	return m, nil
 }

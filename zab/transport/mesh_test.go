@@ -224,6 +224,36 @@ func TestMeshStrangers(t *testing.T) {
 	}
 }
 
+// TestMeshOfABacklog: who knocked before the mesh was there joins while it starts.
+func TestMeshOfABacklog(t *testing.T) {
+	const knocks = 20
+	var early []*fakeConn
+	m := startMesh(t, newNames(), 1, []proto.ServerID{2, 3, 4, 5}, func(o *MeshOptions) {
+		o.Network.Wrap = func(l net.Listener) net.Listener {
+			for range knocks {
+				raw, err := net.Dial("tcp", l.Addr().String())
+				c := newFakeConn(t, raw, err)
+				c.write(introduction(anonymous))
+				early = append(early, c)
+			}
+			return l
+		}
+	})
+	for up := 0; up < knocks; {
+		if e := receive(t, m.events, "link"); e.up {
+			up++
+		}
+	}
+	for _, c := range early {
+		c.Close()
+	}
+	for up := knocks; up > 0; {
+		if e := receive(t, m.events, "link"); e.vote == nil && !e.up {
+			up--
+		}
+	}
+}
+
 // wantEmpty waits until the mesh knows nobody.
 func (m *testMesh) wantEmpty(t *testing.T) {
 	t.Helper()
