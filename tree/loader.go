@@ -200,6 +200,9 @@ func (l *Loader) addRoot(e *Entry) error {
 	if e.depth != 0 {
 		return fmt.Errorf("%w: %s comes before the root", ErrLoad, e.path)
 	}
+	if e.s.owner != 0 { // it would have to go with its session
+		return fmt.Errorf("%w: the root has owner %#x", ErrLoad, uint64(e.s.owner))
+	}
 	acl, err := l.acl(e)
 	if err != nil {
 		return err
@@ -210,7 +213,6 @@ func (l *Loader) addRoot(e *Entry) error {
 	r.stored = e.s
 	r.setACL(acl)
 	t.newBlock(r, nil, e.data)
-	t.owners.add(t.OwnerKind(e.s.owner), e.s.owner, rootID)
 	t.digest = r.digest()
 	t.count = 1
 	t.dataSize = 1 + 2*int64(len(e.data)) // as in init

@@ -11,6 +11,7 @@ func TestLoaderRefuses(t *testing.T) {
 	n, _ := tr.Lookup([]byte("/zookeeper/config"))
 	config := string(tr.AppendRecord(nil, n))
 	root := string(tr.AppendRecord(nil, rootID))
+	owned := string(AppendStored(nil, &Stored{Meta: Meta{Owner: 5}}))
 	for _, test := range []struct {
 		name  string
 		nodes [][2]string
@@ -18,6 +19,7 @@ func TestLoaderRefuses(t *testing.T) {
 	}{
 		{"no root", nil, "no root"},
 		{"root late", [][2]string{{"/a", root}}, "/a comes before the root"},
+		{"root with an owner", [][2]string{{"/", owned}}, "the root has owner 0x5"},
 		{"root twice", [][2]string{{"/", root}, {"/", root}}, "/ after /"},
 		{"twice", [][2]string{{"/", root}, {"/a", root}, {"/a", root}}, "/a after /a"},
 		{"paths fall", [][2]string{{"/", root}, {"/b", root}, {"/a", root}}, "/a after /b"},
