@@ -1,6 +1,10 @@
 package proto
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
 
 // Zxid is a transaction id: the epoch in the high 32 bits, a counter that starts at 1 in the low 32.
 // Its order is the order of all writes.
@@ -17,6 +21,19 @@ func (z Zxid) Counter() uint32 { return uint32(z) }
 
 // String returns z as ZooKeeper prints it: 0x and lower-case hexadecimal.
 func (z Zxid) String() string { return "0x" + strconv.FormatUint(uint64(z), 16) }
+
+// ParseZxid reads a zxid as people write it: hexadecimal with 0x, decimal without. The error is made to be shown.
+func ParseZxid(s string) (Zxid, error) {
+	digits, base := s, 10
+	if hex, ok := strings.CutPrefix(strings.ToLower(s), "0x"); ok {
+		digits, base = hex, 16
+	}
+	v, err := strconv.ParseUint(digits, base, 63)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no zxid: give it like 0x100000003, or in decimal", s)
+	}
+	return Zxid(v), nil
+}
 
 // Epoch numbers the reigns of leaders.
 type Epoch int64

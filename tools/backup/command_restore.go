@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,11 +32,11 @@ func (f *pointFlags) point(now time.Time) (p Point, err error) {
 	}
 	switch {
 	case f.zxid != "":
-		z, err := strconv.ParseInt(f.zxid, 0, 64)
-		if err != nil || z < 0 {
-			return p, usage("--zxid=%s: give 0x and hexadecimal digits, or a decimal number", f.zxid)
+		z, err := proto.ParseZxid(f.zxid)
+		if err != nil {
+			return p, usage("--zxid: %w", err)
 		}
-		p.Zxid = (*proto.Zxid)(&z)
+		p.Zxid = &z
 	case f.time != "":
 		t, err := time.Parse(time.RFC3339, f.time)
 		if err != nil {

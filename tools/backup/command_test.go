@@ -143,7 +143,7 @@ func TestPoints(t *testing.T) {
 			t.Errorf("%+v: %v, %v", c.f, p.Time, err)
 		}
 	}
-	for _, s := range []string{"0x1f", "31"} {
+	for _, s := range []string{"0x1f", "31", "0000000031"} {
 		if p, err := (&pointFlags{zxid: s}).point(now); err != nil || p.Time != nil || *p.Zxid != 31 {
 			t.Errorf("%s: %+v, %v", s, p, err)
 		}

@@ -90,7 +90,7 @@ func TestCommands(t *testing.T) {
 				s.end()
 			case "purge":
 				d.ScanArgs(t, "through", &to)
-				z, err := parseZxid(to)
+				z, err := proto.ParseZxid(to)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -230,11 +230,11 @@ func FuzzParse(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if z, err := parseZxid(s); err == nil {
+		if z, err := proto.ParseZxid(s); err == nil {
 			if z < 0 {
 				t.Errorf("%q is zxid %v", s, z)
 			}
-			if again, err := parseZxid(z.String()); err != nil || again != z {
+			if again, err := proto.ParseZxid(z.String()); err != nil || again != z {
 				t.Errorf("%q is %v, and that is %v, %v", s, z, again, err)
 			}
 		}

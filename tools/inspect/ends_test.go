@@ -77,9 +77,11 @@ func TestALogThatEndsTooEarly(t *testing.T) {
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got := run(dir, []string{"log", "verify", "--deep", s.dir})
-	if !strings.Contains(got, "needs the log up to 0x100000004, and the log ends at 0x100000002") || !strings.HasSuffix(got, "exit 1\n") {
-		t.Errorf("verified: %s", got)
+	for _, command := range [][]string{{"log", "verify", "--deep", s.dir}, {"snapshot", "stat", "--replay", s.dir}} {
+		got := run(dir, command)
+		if !strings.Contains(got, "needs the log up to 0x100000004, and the log ends at 0x100000002") || !strings.HasSuffix(got, "exit 1\n") {
+			t.Errorf("%v: %s", command, got)
+		}
 	}
 }
 

@@ -34,12 +34,12 @@ type filter struct {
 func (f *filterFlags) parse() (x filter, err error) {
 	x.to = math.MaxInt64
 	if f.from != "" {
-		if x.from, err = parseZxid(f.from); err != nil {
+		if x.from, err = proto.ParseZxid(f.from); err != nil {
 			return x, usageError("--from: %w", err)
 		}
 	}
 	if f.to != "" {
-		if x.to, err = parseZxid(f.to); err != nil {
+		if x.to, err = proto.ParseZxid(f.to); err != nil {
 			return x, usageError("--to: %w", err)
 		}
 	}

@@ -8,15 +8,6 @@ import (
 	"gamekeeper/proto"
 )
 
-// parseZxid reads a zxid: hexadecimal with 0x, decimal without.
-func parseZxid(s string) (proto.Zxid, error) {
-	v, err := parseNumber(s)
-	if err != nil || v > 1<<63-1 {
-		return 0, fmt.Errorf("%q is no zxid: give it like 0x100000003, or in decimal", s)
-	}
-	return proto.Zxid(v), nil
-}
-
 // parseSession reads a session id: hexadecimal with 0x, decimal without.
 func parseSession(s string) (proto.SessionID, error) {
 	if v, err := strconv.ParseInt(s, 10, 64); err == nil {

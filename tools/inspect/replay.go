@@ -140,7 +140,11 @@ func replayStore(out *output, s *snapshot.Store, logDir string) (*replay, error)
 	if err := scan.run(); err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
-	if err := r.finish(r.tree.LastZxid()); err != nil {
+	end := in.Base()
+	for _, s := range in.Segments() {
+		end = max(end, s.Last)
+	}
+	if err := r.finish(end); err != nil {
 		return nil, fmt.Errorf("replay: %w", err)
 	}
 	return r, nil
