@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"gamekeeper/proto"
@@ -40,13 +41,7 @@ func depthOf(path []byte) int {
 	if len(path) == 1 {
 		return 0
 	}
-	n := 0
-	for _, c := range path {
-		if c == '/' {
-			n++
-		}
-	}
-	return n
+	return bytes.Count(path, []byte{'/'})
 }
 
 func appendSessionKey(b []byte, id proto.SessionID) []byte {

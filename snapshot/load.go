@@ -3,7 +3,6 @@ package snapshot
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"gamekeeper/proto"
 	"gamekeeper/tree"
 )
 
@@ -243,28 +241,18 @@ func (l *load) send(r *keyRange, c *chunk) bool {
 }
 
 // Sessions returns the sessions of the snapshot, by their ids.
-func (s *Store) Sessions() (_ []Session, err error) {
-	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{keySession}, UpperBound: []byte{keySession + 1}})
-	if err != nil {
-		return nil, s.classify("load sessions", err)
-	}
-	defer func() { err = errors.Join(err, s.classify("load sessions", it.Close())) }()
+func (s *Store) Sessions() ([]Session, error) {
 	var sessions []Session
-	for ok := it.First(); ok; ok = it.Next() {
-		v, err := it.ValueAndErr()
+	err := s.each(s.db, []byte{keySession}, []byte{keySession + 1}, func(key, value []byte) error {
+		session, err := decodeSession(key, value)
 		if err != nil {
-			return nil, s.classify("load sessions", err)
+			return s.damaged(err)
 		}
-		key := it.Key()
-		if len(key) != 9 || len(v) != 4 {
-			return nil, s.damaged(fmt.Errorf("session key %x has value %x", key, v))
-		}
-		sessions = append(sessions, Session{
-			proto.SessionID(binary.BigEndian.Uint64(key[1:])), int32(binary.BigEndian.Uint32(v)),
-		})
-	}
-	if err := it.Error(); err != nil {
-		return nil, s.classify("load sessions", err)
+		sessions = append(sessions, session)
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return sessions, nil
 }

@@ -33,7 +33,7 @@ func (s *Store) pebbleOptions() *pebble.Options {
 		MemTableSize:                uint64(s.opt.memTableBytes),
 		MemTableStopWritesThreshold: 2,
 
-		// Compactions are ours to start, see compact.go: random changes of single znodes are spread over the
+		// Compactions are ours to start, see round.go: random changes of single znodes are spread over the
 		// whole key space, so that any leveled compaction of a round's 1 % rewrites much of the rest.
 		DisableAutomaticCompactions: true,
 		L0CompactionThreshold:       never,

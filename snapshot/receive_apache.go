@@ -184,10 +184,7 @@ func (b *builder) apacheNode(n *proto.SnapshotNode, acl proto.ACLs) error {
 	}
 	b.key = appendNodeKey(b.key[:0], path)
 	b.record = tree.AppendStored(b.record[:0], &tree.Stored{
-		Meta: tree.Meta{
-			Czxid: n.Czxid, Mzxid: n.Mzxid, Pzxid: n.Pzxid, Ctime: n.Ctime, Mtime: n.Mtime,
-			Version: n.Version, RawCversion: n.Cversion, Aversion: n.Aversion, Owner: int64(n.EphemeralOwner),
-		},
+		Meta: tree.MetaOf(&n.StatPersisted),
 		ACLs: acl,
 		Data: n.Data,
 	})

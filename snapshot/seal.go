@@ -44,14 +44,7 @@ func writeSeal(f vfs.FS, dir string, round uint64) error {
 	if err := f.Rename(path+".new", path); err != nil {
 		return fmt.Errorf("snapshot: seal: %w", err)
 	}
-	d, err := f.OpenDir(dir)
-	if err != nil {
-		return fmt.Errorf("snapshot: seal: %w", err)
-	}
-	if err := errors.Join(d.Sync(), d.Close()); err != nil {
-		return fmt.Errorf("snapshot: seal: %w", err)
-	}
-	return nil
+	return syncDir(f, dir)
 }
 
 // readSeal returns the round that the seal in dir names, 0 if there is none.

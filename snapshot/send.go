@@ -184,10 +184,7 @@ func (a *apacheWriter) nodes() (err error) {
 		}
 		a.node = proto.SnapshotNode{
 			Path: path, Data: n.Data, ACLKey: proto.SnapshotOpenACL,
-			StatPersisted: proto.StatPersisted{
-				Czxid: n.Czxid, Mzxid: n.Mzxid, Ctime: n.Ctime, Mtime: n.Mtime, Version: n.Version,
-				Cversion: n.RawCversion, Aversion: n.Aversion, EphemeralOwner: proto.SessionID(n.Owner), Pzxid: n.Pzxid,
-			},
+			StatPersisted: n.Persisted(),
 		}
 		if key, ok := a.keys[string(n.ACLs)]; ok {
 			a.node.ACLKey = key

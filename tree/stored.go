@@ -45,6 +45,22 @@ func (t *Tree) AppendRecord(b []byte, n NodeID) []byte {
 	return AppendStored(b, &s)
 }
 
+// MetaOf is what s says of a znode.
+func MetaOf(s *proto.StatPersisted) Meta {
+	return Meta{
+		Czxid: s.Czxid, Mzxid: s.Mzxid, Pzxid: s.Pzxid, Ctime: s.Ctime, Mtime: s.Mtime,
+		Version: s.Version, RawCversion: s.Cversion, Aversion: s.Aversion, Owner: int64(s.EphemeralOwner),
+	}
+}
+
+// Persisted is the reverse of MetaOf.
+func (m *Meta) Persisted() proto.StatPersisted {
+	return proto.StatPersisted{
+		Czxid: m.Czxid, Mzxid: m.Mzxid, Ctime: m.Ctime, Mtime: m.Mtime, Version: m.Version,
+		Cversion: m.RawCversion, Aversion: m.Aversion, EphemeralOwner: proto.SessionID(m.Owner), Pzxid: m.Pzxid,
+	}
+}
+
 // AppendStored appends the record of s. ACLs may be nil for the open list; what Meta derives is not looked at.
 func AppendStored(b []byte, s *Stored) []byte {
 	head := byte(storedVersion << 4)

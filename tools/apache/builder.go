@@ -70,10 +70,7 @@ func (m *builder) Finish(zxid proto.Zxid) (*tree.Tree, error) {
 // appendRecord appends the stored record of n.
 func appendRecord(b []byte, n *Node) []byte {
 	return tree.AppendStored(b, &tree.Stored{
-		Meta: tree.Meta{
-			Czxid: n.Czxid, Mzxid: n.Mzxid, Pzxid: n.Pzxid, Ctime: n.Ctime, Mtime: n.Mtime,
-			Version: n.Version, RawCversion: n.Cversion, Aversion: n.Aversion, Owner: int64(n.EphemeralOwner),
-		},
+		Meta: tree.MetaOf(&n.StatPersisted),
 		ACLs: n.ACL,
 		Data: n.Data,
 	})

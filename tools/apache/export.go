@@ -239,10 +239,7 @@ func (w *snapshotWriter) node(path []byte, n tree.NodeID) error {
 	m := w.tree.Meta(n)
 	node := proto.SnapshotNode{
 		Path: path, Data: w.tree.Data(n), ACLKey: proto.SnapshotOpenACL,
-		StatPersisted: proto.StatPersisted{
-			Czxid: m.Czxid, Mzxid: m.Mzxid, Ctime: m.Ctime, Mtime: m.Mtime, Version: m.Version,
-			Cversion: m.RawCversion, Aversion: m.Aversion, EphemeralOwner: proto.SessionID(m.Owner), Pzxid: m.Pzxid,
-		},
+		StatPersisted: m.Persisted(),
 	}
 	if m.ACL != tree.OpenACLID {
 		node.ACLKey = int64(m.ACL)

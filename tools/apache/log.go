@@ -55,9 +55,7 @@ type LogReader struct {
 	torn *Torn
 }
 
-// OpenLog opens a log file. The caller closes the reader. Errors about the content are of class ErrDamaged.
-func OpenLog(path string) (*LogReader, error) { return openLog(path, nil) }
-
+// openLog opens a log file. The caller closes the reader. Errors about the content are of class ErrDamaged.
 func openLog(path string, w *watch) (*LogReader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -96,7 +94,6 @@ func readLog(name string, at io.ReaderAt, size int64, w *watch) (*LogReader, err
 			r.done, r.torn = true, &Torn{name, 0, "the file holds nothing but zeros"}
 			return r, nil
 		}
-		magic = 0
 	}
 	if magic != logMagic {
 		return nil, &DamageError{File: name, Err: fmt.Errorf("no log file of ZooKeeper: begins with 0x%08x", uint32(magic))}

@@ -2,9 +2,7 @@ package backup
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -132,8 +130,7 @@ func (w *chunkWriter) take() (Chunk, []byte, error) {
 	b = append(append(b, chunkMagic...), head...)
 	b = w.encoder.EncodeAll(w.raw, b)
 	c := h.chunk()
-	sum := sha256.Sum256(b)
-	c.Bytes, c.SHA256 = int64(len(b)), hex.EncodeToString(sum[:])
+	c.Bytes, c.SHA256 = int64(len(b)), sumOf(b)
 	w.raw = w.raw[:0]
 	w.head = chunkHead{Format: formatVersion, From: c.To, To: c.To}
 	return c, b, nil
@@ -146,8 +143,7 @@ func (h *chunkHead) chunk() Chunk {
 // DecodeChunk checks the file of a chunk against what is known of it: its name, and what a manifest says if
 // want.Records is not 0. It calls visit, which may be nil, for each record. File is for messages.
 func DecodeChunk(file string, want Chunk, b []byte, visit func(z proto.Zxid, record []byte) error) (Chunk, error) {
-	sum := sha256.Sum256(b)
-	if hex.EncodeToString(sum[:]) != want.SHA256 {
+	if sumOf(b) != want.SHA256 {
 		return Chunk{}, damaged(file, "its checksum does not fit")
 	}
 	c, raw, err := openChunk(b)

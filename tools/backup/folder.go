@@ -217,12 +217,7 @@ func (f *folder) clean(ms []*Manifest, bad []error) (removed int, err error) {
 	if len(bad) > 0 {
 		return removed, nil
 	}
-	used := map[string]bool{}
-	for _, m := range ms {
-		for _, file := range m.Files {
-			used[file.SHA256] = true
-		}
-	}
+	used := usedFiles(ms)
 	n, err := removeIf(f.files(), func(name string) bool { return isSum(name) && !used[name] })
 	if removed += n; err != nil {
 		return removed, err
@@ -238,6 +233,17 @@ func (f *folder) clean(ms []*Manifest, bad []error) (removed int, err error) {
 		}
 	}
 	return removed, nil
+}
+
+// usedFiles are the names of the files that backups have.
+func usedFiles(ms []*Manifest) map[string]bool {
+	used := map[string]bool{}
+	for _, m := range ms {
+		for _, file := range m.Files {
+			used[file.SHA256] = true
+		}
+	}
+	return used
 }
 
 // cleanLog removes the chunks of a series that are not between its oldest backup and its newest.

@@ -323,7 +323,7 @@ func (r *restorer) copyTable(ctx context.Context, f *folder, file File, dir stri
 	var n int64
 	var sum string
 	if r.o.DryRun {
-		n, sum, err = hashFile(ctx, path, r.meter.Add)
+		n, sum, err = copyHashed(ctx, io.Discard, from, r.meter.Add)
 	} else {
 		n, sum, err = copyFile(ctx, filepath.Join(dir, file.Name), from, r.meter.Add)
 	}

@@ -34,12 +34,9 @@ type ScheduleStatus struct {
 	LastID      string    // of the last backup; empty if there is none
 	LastCreated time.Time // of it
 	LastZxid    proto.Zxid
-	LastTook    time.Duration
-	LastBytes   int64 // that were added
 	Taken       int   // since Run began
 	Failed      int   // since Run began
 	Err         error // of the last attempt
-	Next        time.Time
 }
 
 // retryAfter is how soon a backup that failed is tried again, unless the next one is due earlier.
@@ -74,11 +71,7 @@ func (s *Schedule) Run(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		wait := s.backUp(ctx, logger)
-		s.mu.Lock()
-		s.status.Next = time.Now().Add(wait)
-		s.mu.Unlock()
-		timer.Reset(wait)
+		timer.Reset(s.backUp(ctx, logger))
 	}
 }
 
@@ -119,7 +112,6 @@ func (s *Schedule) begin(logger *slog.Logger) time.Duration {
 		s.status.LastID, s.status.LastCreated, s.status.LastZxid = last.ID, last.Created, last.To
 		wait = min(max(time.Until(last.Created.Add(s.Every)), 0), s.Every)
 	}
-	s.status.Next = time.Now().Add(wait)
 	return wait
 }
 
@@ -146,7 +138,6 @@ func (s *Schedule) backUp(ctx context.Context, logger *slog.Logger) time.Duratio
 		m := r.Manifest
 		s.status.Taken++
 		s.status.LastID, s.status.LastCreated, s.status.LastZxid = m.ID, m.Created, m.Last
-		s.status.LastTook, s.status.LastBytes = r.Elapsed, r.AddedBytes
 	}
 	last := s.status.LastCreated
 	s.mu.Unlock()

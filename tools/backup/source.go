@@ -102,13 +102,9 @@ func openStopped(d Dirs) (*stopped, error) {
 
 // markIn is the mark of the store in dir, zero if it has none. Nor has one that cannot be opened: who needs it opens it
 // once more, and says why.
-func markIn(dir string) (mark snapshot.Mark) {
-	store, err := snapshot.Open(snapshot.Options{Dir: dir, ReadOnly: true})
+func markIn(dir string) snapshot.Mark {
+	mark, err := readMark(dir)
 	if err != nil {
-		return mark
-	}
-	mark, _ = store.Mark()
-	if err := store.Close(); err != nil { // was only read
 		return snapshot.Mark{}
 	}
 	return mark

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"gamekeeper/proto"
@@ -220,12 +219,9 @@ func (v *VerifyResult) leftovers(f *folder, ms []*Manifest) error {
 	if err != nil {
 		return err
 	}
-	n := 0
+	n, used := 0, usedFiles(ms)
 	for _, name := range names {
-		used := slices.ContainsFunc(ms, func(m *Manifest) bool {
-			return slices.ContainsFunc(m.Files, func(x File) bool { return x.SHA256 == name })
-		})
-		if !used {
+		if !used[name] {
 			n++
 		}
 	}
@@ -282,12 +278,18 @@ func (v *VerifyResult) deepSeries(ctx context.Context, f *folder, s, ms []*Manif
 	chunks, err := f.between(first.Series, chain, first.Last, end)
 	if err == nil {
 		err = f.withState(ctx, first, meter, func(st *state) error {
-			digests[first.Last] = st.tree.Digest()
+			at := first.Last
+			digests[at] = st.tree.Digest()
 			for _, m := range s[1:] {
-				if err := f.replay(ctx, st, m.Series, chunks, m.Last, meter, nil); err != nil {
+				part, err := f.between(m.Series, chunks, at, m.Last)
+				if err != nil {
 					return err
 				}
-				digests[m.Last] = st.tree.Digest()
+				if err := f.replay(ctx, st, m.Series, part, m.Last, meter, nil); err != nil {
+					return err
+				}
+				at = m.Last
+				digests[at] = st.tree.Digest()
 			}
 			v.Replayed += st.txns
 			v.Digests += st.checked

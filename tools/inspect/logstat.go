@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gamekeeper/proto"
+	"gamekeeper/tools/progress"
 	"gamekeeper/wal"
 )
 
@@ -210,14 +211,14 @@ func (c *logCount) printText() error {
 	if err := out.table(append([][]string{segmentHead}, c.tableRows...)); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "\n%d %s, %s\n", s.Transactions, plural(int(min(s.Transactions, math.MaxInt32)), "transaction"), bytesText(s.Bytes))
+	fmt.Fprintf(out, "\n%d %s, %s\n", s.Transactions, plural(int(min(s.Transactions, math.MaxInt32)), "transaction"), progress.Size(s.Bytes))
 	if s.Transactions == 0 {
 		return nil
 	}
 	fmt.Fprintf(out, "zxid  %s to %s\ntime  %s to %s\n\n", s.First, s.Last, s.FirstTime, s.LastTime)
 	rows := [][]string{{"TYPE", "TRANSACTIONS", "IN MULTIS", "BYTES"}}
 	for _, t := range s.Types {
-		rows = append(rows, []string{t.Type, decimal(t.Transactions), decimal(t.InMultis), bytesText(t.Bytes)})
+		rows = append(rows, []string{t.Type, decimal(t.Transactions), decimal(t.InMultis), progress.Size(t.Bytes)})
 	}
 	if err := out.table(rows); err != nil {
 		return err
@@ -226,7 +227,7 @@ func (c *logCount) printText() error {
 	rows = [][]string{{"HOUR", "TRANSACTIONS", "A SECOND", "BYTES"}}
 	for _, h := range s.Hours {
 		rate := strconv.FormatFloat(float64(h.Transactions)/3600, 'f', 1, 64)
-		rows = append(rows, []string{h.Hour, decimal(h.Transactions), rate, bytesText(h.Bytes)})
+		rows = append(rows, []string{h.Hour, decimal(h.Transactions), rate, progress.Size(h.Bytes)})
 	}
 	if err := out.table(rows); err != nil {
 		return err
@@ -237,7 +238,7 @@ func (c *logCount) printText() error {
 	fmt.Fprintln(out)
 	rows = [][]string{{"LARGEST", "TYPE", "BYTES", "PATH"}}
 	for _, l := range s.Largest {
-		rows = append(rows, []string{l.Zxid, l.Type, bytesText(l.Bytes), quotePath(l.Path)})
+		rows = append(rows, []string{l.Zxid, l.Type, progress.Size(l.Bytes), quotePath(l.Path)})
 	}
 	return out.table(rows)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gamekeeper/tools/progress"
 	"gamekeeper/tree"
 )
 
@@ -211,7 +212,7 @@ func (s *jsonSnapshotStat) print(out *output) error {
 			{"replay after", m.ReplayAfter},
 			{"fuzzy until", m.FuzzyUntil},
 			{"digest", m.Digest},
-			{"on disk", fmt.Sprintf("%s in %d %s", bytesText(s.FileBytes), s.Files, plural(s.Files, "file"))},
+			{"on disk", fmt.Sprintf("%s in %d %s", progress.Size(s.FileBytes), s.Files, plural(s.Files, "file"))},
 		}...)
 	}
 	if s.Replayed != nil {
@@ -222,8 +223,8 @@ func (s *jsonSnapshotStat) print(out *output) error {
 	}
 	rows = append(rows, [][]string{
 		{"znodes", decimal(s.Znodes)},
-		{"data", bytesText(s.DataBytes)},
-		{"names", bytesText(s.NameBytes)},
+		{"data", progress.Size(s.DataBytes)},
+		{"names", progress.Size(s.NameBytes)},
 		{"ephemerals", decimal(s.Ephemerals)},
 		{"containers", decimal(s.Containers)},
 		{"ttl znodes", decimal(s.TTLs)},
@@ -246,19 +247,19 @@ func (s *jsonSnapshotStat) print(out *output) error {
 	}
 	subtreeRow := func(list []jsonSubtree) func(i int) []string {
 		return func(i int) []string {
-			return []string{decimal(list[i].Znodes), bytesText(list[i].Bytes), quotePath(list[i].Path)}
+			return []string{decimal(list[i].Znodes), progress.Size(list[i].Bytes), quotePath(list[i].Path)}
 		}
 	}
 	return cmp.Or(
 		section([]string{"DEPTH", "ZNODES", "BYTES"}, len(s.Depths), func(i int) []string {
 			d := s.Depths[i]
-			return []string{decimal(int64(d.Depth)), decimal(d.Znodes), bytesText(d.Bytes)}
+			return []string{decimal(int64(d.Depth)), decimal(d.Znodes), progress.Size(d.Bytes)}
 		}),
 		section([]string{"ZNODES", "BYTES", "SUBTREES WITH THE MOST ZNODES"}, len(s.ByCount), subtreeRow(s.ByCount)),
 		section([]string{"ZNODES", "BYTES", "SUBTREES WITH THE MOST BYTES"}, len(s.ByBytes), subtreeRow(s.ByBytes)),
 		s.printUncertain(out),
 		section([]string{"BYTES", "LARGEST ZNODES"}, len(s.Largest), func(i int) []string {
-			return []string{bytesText(s.Largest[i].Bytes), quotePath(s.Largest[i].Path)}
+			return []string{progress.Size(s.Largest[i].Bytes), quotePath(s.Largest[i].Path)}
 		}),
 		section([]string{"ZNODES", "ACL LIST"}, len(s.ACLs), func(i int) []string {
 			return []string{decimal(s.ACLs[i].Znodes), s.ACLs[i].ACL}

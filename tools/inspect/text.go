@@ -76,19 +76,5 @@ func newJSONACL(l proto.ACLs) []jsonACL {
 	return list
 }
 
-// bytesText writes a number of bytes for people.
-func bytesText(n int64) string {
-	const units = "KMGTPE"
-	if n < 1<<10 && n > -1<<10 {
-		return strconv.FormatInt(n, 10) + " B"
-	}
-	v, unit := float64(n)/1024, 0
-	for v >= 1024 || v <= -1024 {
-		v /= 1024
-		unit++
-	}
-	return strconv.FormatFloat(v, 'f', 1, 64) + " " + units[unit:unit+1] + "iB"
-}
-
 // aclText writes an ACL list in its encoding.
 func aclText(l string) string { return proto.ACLs(l).String() }

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"gamekeeper/proto"
+	"gamekeeper/tools/progress"
 	"gamekeeper/wal"
 )
 
@@ -111,7 +111,7 @@ func segmentRow(s *wal.InspectedSegment) []string {
 		first, last = s.First.String(), s.Last.String()
 	}
 	return []string{
-		filepath.Base(s.Name), first, last, strconv.FormatInt(s.Records, 10), bytesText(s.Bytes), segmentState(s),
+		filepath.Base(s.Name), first, last, decimal(s.Records), progress.Size(s.Bytes), segmentState(s),
 	}
 }
 
