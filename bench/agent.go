@@ -105,19 +105,7 @@ func (a *agent) dial() {
 		s.fail(fmt.Errorf("cannot poll a connection: %w", err))
 		return
 	}
-	password := a.session.password
-	if password == nil {
-		password = make([]byte, proto.PasswordBytes)
-	}
-	frame, at := proto.BeginFrame(a.pending)
-	frame = proto.AppendConnectRequest(frame, &proto.ConnectRequest{
-		LastZxidSeen: a.zxid,
-		Timeout:      int32(s.timeout.Milliseconds()),
-		Session:      a.session.id,
-		Password:     password,
-		HasReadOnly:  true,
-	})
-	a.pending = proto.EndFrame(frame, at)
+	a.pending = appendConnect(a.pending, &a.session, s.timeout, a.zxid)
 	a.flush()
 }
 

@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"fmt"
+
 	"gamekeeper/proto"
 )
 
@@ -77,6 +79,11 @@ func (a *agent) fine(r *reply, what string) bool {
 	}
 	a.home.swarm.fail(replyError(what, r.code))
 	return false
+}
+
+// unwatched ends the run: a notification came that nobody asked for.
+func (a *agent) unwatched(e proto.WatcherEvent) {
+	a.home.swarm.fail(fmt.Errorf("%s: a notification of type %d about %s, which nobody watches", a.serverName(), e.Type, e.Path))
 }
 
 // fineOr is fine for requests that are made again, and that a code is expected of if they were done before.

@@ -103,24 +103,30 @@ func dialError(server string, err error) error {
 	return fmt.Errorf("cannot connect to %s: %w", server, err)
 }
 
-// handshake exchanges the connect records, the request in its form of 45 bytes with the read-only byte.
-func (d *dialer) handshake(conn net.Conn, old *session, zxid proto.Zxid) (session, error) {
-	password := old.password
-	if old.id == 0 {
+// appendConnect appends the frame that asks for a session, or for s again if it has an id: the form of 45 bytes with
+// the read-only byte.
+func appendConnect(b []byte, s *session, timeout time.Duration, zxid proto.Zxid) []byte {
+	password := s.password
+	if s.id == 0 {
 		password = make([]byte, proto.PasswordBytes)
 	}
-	if err := conn.SetDeadline(time.Now().Add(d.Patience)); err != nil {
-		return session{}, err
-	}
-	frame, at := proto.BeginFrame(nil)
-	frame = proto.AppendConnectRequest(frame, &proto.ConnectRequest{
+	b, at := proto.BeginFrame(b)
+	b = proto.AppendConnectRequest(b, &proto.ConnectRequest{
 		LastZxidSeen: zxid,
-		Timeout:      int32(d.SessionTimeout.Milliseconds()),
-		Session:      old.id,
+		Timeout:      int32(timeout.Milliseconds()),
+		Session:      s.id,
 		Password:     password,
 		HasReadOnly:  true,
 	})
-	if _, err := conn.Write(proto.EndFrame(frame, at)); err != nil {
+	return proto.EndFrame(b, at)
+}
+
+// handshake exchanges the connect records.
+func (d *dialer) handshake(conn net.Conn, old *session, zxid proto.Zxid) (session, error) {
+	if err := conn.SetDeadline(time.Now().Add(d.Patience)); err != nil {
+		return session{}, err
+	}
+	if _, err := conn.Write(appendConnect(nil, old, d.SessionTimeout, zxid)); err != nil {
 		return session{}, fmt.Errorf("cannot ask for a session: %w", err)
 	}
 	body, err := readFrame(conn, nil)
@@ -142,7 +148,7 @@ func (d *dialer) handshake(conn net.Conn, old *session, zxid proto.Zxid) (sessio
 		return session{}, errSessionExpired
 	}
 	if r.Timeout <= 0 {
-		return session{}, errors.New("the server refused the session")
+		return session{}, errRefused
 	}
 	s := session{id: r.Session, password: slices.Clone(r.Password), timeout: time.Duration(r.Timeout) * time.Millisecond}
 	return s, conn.SetDeadline(time.Time{})

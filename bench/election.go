@@ -6,7 +6,6 @@ import (
 	"sync"
 
 	"gamekeeper/bench/report"
-	"gamekeeper/proto"
 )
 
 // The figures of election.
@@ -90,8 +89,6 @@ func (c *candidate) resumed(a *agent, same bool) {
 	r.mu.Unlock()
 	c.resume(a, same)
 }
-
-func (c *candidate) event(a *agent, e proto.WatcherEvent) { c.line.event(a, e) }
 
 // settled is called when the session knows that it leads, or that somebody is ahead of it. When all know, the leader
 // leaves.

@@ -52,10 +52,7 @@ func (w *owner) opened(a *agent) {
 	w.path = append(append(w.path[:0], w.dir...), '/')
 	w.path = appendDigits(w.path, a.number, connDigits)
 	a.create(w.path, nil, proto.Ephemeral, func(a *agent, r *reply) {
-		if r.code == proto.NodeExists { // made before the connection was lost
-			r.code = proto.OK
-		}
-		if a.fine(r, "creating an ephemeral znode") {
+		if a.fineOr(r, proto.NodeExists, "creating an ephemeral znode") {
 			a.served()
 			w.say(a)
 		}

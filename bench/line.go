@@ -109,7 +109,7 @@ func (l *line) watched(a *agent, r *reply) {
 // event looks again when the one ahead has gone: it may have left the line without having been first.
 func (l *line) event(a *agent, e proto.WatcherEvent) {
 	if e.Type != proto.NodeDeleted || !bytes.Equal(e.Path, l.ahead) {
-		a.home.swarm.fail(fmt.Errorf("%s: a notification of type %d about %s, which nobody watches", a.serverName(), e.Type, e.Path))
+		a.unwatched(e)
 		return
 	}
 	l.look(a)

@@ -116,7 +116,7 @@ func (u *usageWatch) look(processes func() []target.Process, at time.Duration) {
 			if before, ok := u.last[p.Name]; ok && known && before.pid == p.PID {
 				text += fmt.Sprintf("  %.2f cores", float64(cpu-before.cpu)/float64(span))
 			}
-			if resident, _, err := target.Memory(p.PID); err == nil {
+			if resident, err := target.Memory(p.PID); err == nil {
 				text += "  " + report.Bytes.Text(float64(resident))
 			}
 			u.shown = append(u.shown, text)

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"gamekeeper/bench/report"
-	"gamekeeper/proto"
 )
 
 // The figures of locks.
@@ -108,8 +107,6 @@ func (k *locker) resumed(a *agent, same bool) {
 	}
 	k.resume(a, same)
 }
-
-func (k *locker) event(a *agent, e proto.WatcherEvent) { k.line.event(a, e) }
 
 func (k *locker) acquired(a *agent) {
 	if err := k.referee.take(k.lock, a.number, k.own); err != nil {

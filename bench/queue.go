@@ -305,7 +305,7 @@ func (c *consumer) resumed(a *agent, _ bool) {
 
 func (c *consumer) event(a *agent, e proto.WatcherEvent) {
 	if e.Type != proto.NodeChildrenChanged || !bytes.Equal(e.Path, c.dir) {
-		a.home.swarm.fail(fmt.Errorf("%s: a notification of type %d about %s, which nobody watches", a.serverName(), e.Type, e.Path))
+		a.unwatched(e)
 		return
 	}
 	c.told = true

@@ -61,7 +61,7 @@ func (r *runner) ramp(ctx context.Context) (*report.Run, error) {
 func (r *runner) step(ctx context.Context, rate int) (*report.Run, error) {
 	o := r.options
 	m := &meter{progress: Progress{Second: r.progress.Second}, skip: o.Step / rampSettling}
-	if _, err := r.phase(ctx, phase{measure: m, limit: o.Step, pace: o.pace(rate)}); err != nil {
+	if err := r.phase(ctx, phase{measure: m, limit: o.Step, pace: o.pace(rate)}); err != nil {
 		return nil, err
 	}
 	return newRun(o, m), nil

@@ -227,7 +227,7 @@ func (o *observer) listed(a *agent, r *reply) {
 
 func (o *observer) event(a *agent, e proto.WatcherEvent) {
 	if e.Type != proto.NodeChildrenChanged || !bytes.Equal(e.Path, o.dir) {
-		a.home.swarm.fail(fmt.Errorf("%s: a notification of type %d about %s, which nobody watches", a.serverName(), e.Type, e.Path))
+		a.unwatched(e)
 		return
 	}
 	o.work(a)

@@ -35,7 +35,7 @@ const (
 )
 
 func prepareClickHouse(ctx context.Context, r *runner, root string) (func(conn, actors int) []*actor, error) {
-	levels := make([][]string, 4)
+	levels := make([][]string, 5)
 	levels[0] = []string{root + "/tables"}
 	for conn := range r.options.Connections {
 		table, replica := clickPaths(root, conn)
@@ -45,10 +45,7 @@ func prepareClickHouse(ctx context.Context, r *runner, root string) (func(conn, 
 			levels[3] = append(levels[3], table+"/block_numbers/all")
 		}
 		levels[3] = append(levels[3], replica)
-	}
-	for conn := range r.options.Connections {
-		_, replica := clickPaths(root, conn)
-		levels = append(levels, []string{replica + "/parts", replica + "/queue", replica + "/log_pointer"})
+		levels[4] = append(levels[4], replica+"/parts", replica+"/queue", replica+"/log_pointer")
 	}
 	for _, paths := range levels {
 		if err := r.growPaths(ctx, paths); err != nil {
@@ -114,7 +111,6 @@ type clickThread struct {
 	fresh   []int // numbers of entries of the log to copy
 	old     []int // numbers of entries that are behind the pointer
 	pulled  []clickEntry
-	theirs  int // pointer of the other replica
 	trimmed [][]byte
 }
 
@@ -251,8 +247,8 @@ func (t *clickThread) follow(multi func(func([]byte) []byte, func(*proto.Decoder
 		{kind: KindGet, op: proto.OpGetData, body: func(b []byte) []byte {
 			return appendRead(b, []byte(t.other+"/log_pointer"), false)
 		}, then: func(d *proto.Decoder) {
-			t.theirs, _ = strconv.Atoi(string(d.Buffer())) // it is empty in the beginning
-			t.trimLog(t.theirs, entry)
+			theirs, _ := strconv.Atoi(string(d.Buffer())) // it is empty in the beginning
+			t.trimLog(theirs, entry)
 		}},
 		multi(func(b []byte) []byte { return appendDeletes(b, t.trimmed) }, func(*proto.Decoder) { t.next() }),
 	}

@@ -160,7 +160,7 @@ func (r *runner) measure(ctx context.Context) (*report.Run, error) {
 	}
 	if o.Warmup > 0 {
 		r.progress.stage("warming up for %v", o.Warmup)
-		if _, err := r.phase(ctx, phase{limit: o.Warmup, pace: o.pace(o.Rate)}); err != nil {
+		if err := r.phase(ctx, phase{limit: o.Warmup, pace: o.pace(o.Rate)}); err != nil {
 			return nil, err
 		}
 	}
@@ -176,7 +176,7 @@ func (r *runner) measure(ctx context.Context) (*report.Run, error) {
 	if o.Requests == 0 {
 		p.limit = o.Duration
 	}
-	if _, err := r.phase(ctx, p); err != nil {
+	if err := r.phase(ctx, p); err != nil {
 		return nil, err
 	}
 	run := newRun(o, m)
@@ -190,7 +190,7 @@ func (o *Options) pace(rate int) pace {
 }
 
 // phase runs a phase of the workload's requests.
-func (r *runner) phase(ctx context.Context, p phase) (*sample, error) {
+func (r *runner) phase(ctx context.Context, p phase) error {
 	p.sources = r.sources()
 	p.expect = expectation{sizes: r.options.Size}
 	if r.options.Reconnect {
@@ -200,7 +200,7 @@ func (r *runner) phase(ctx context.Context, p phase) (*sample, error) {
 	if len(r.replays) > 0 {
 		p.expect = replayExpectation()
 	}
-	s, err := r.fleet.run(ctx, p)
+	_, err := r.fleet.run(ctx, p)
 	for i, p := range r.fleet.pipes {
 		switch s := p.source.(type) {
 		case *creates:
@@ -209,7 +209,7 @@ func (r *runner) phase(ctx context.Context, p phase) (*sample, error) {
 			r.own[i] = s.own
 		}
 	}
-	return s, err
+	return err
 }
 
 // notes says what the reader of an open loop, or of a run with lost connections, must know.

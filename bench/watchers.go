@@ -104,7 +104,7 @@ func (w *watcher) event(a *agent, e proto.WatcherEvent) {
 	w.began.Load()
 	switch {
 	case e.Type != proto.NodeDataChanged || !bytes.Equal(e.Path, w.path):
-		a.home.swarm.fail(fmt.Errorf("%s: a notification of type %d about %s, which nobody watches", a.serverName(), e.Type, e.Path))
+		a.unwatched(e)
 	case w.version == w.watchers.version:
 		a.home.swarm.fail(fmt.Errorf("%s: a session was told twice of one change", a.serverName()))
 	default:

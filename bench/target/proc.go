@@ -31,16 +31,14 @@ func CPU(pid int) (time.Duration, error) {
 	return parseStat(string(stat))
 }
 
-// Memory is what a process holds now, and the most that it has held since it was started, in bytes; Linux alone
-// tells.
-func Memory(pid int) (resident, peak int64, err error) {
+// Memory is what a process holds, in bytes; Linux alone tells.
+func Memory(pid int) (resident int64, err error) {
 	status, err := os.ReadFile(procFile(pid, "status"))
 	if err != nil {
-		return 0, 0, fmt.Errorf("cannot tell the memory of process %d: %w", pid, err)
+		return 0, fmt.Errorf("cannot tell the memory of process %d: %w", pid, err)
 	}
-	resident, errResident := parseField(string(status), "VmRSS")
-	peak, errPeak := parseField(string(status), "VmHWM")
-	return resident << 10, peak << 10, errors.Join(errResident, errPeak)
+	resident, err = parseField(string(status), "VmRSS")
+	return resident << 10, err
 }
 
 // diskUse is what a process had the disk do, in bytes. Writes count when the process makes them, be it that the disk

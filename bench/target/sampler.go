@@ -109,7 +109,7 @@ func useOf(pid int) (u use, err error) {
 	if u.cpu, err = CPU(pid); err != nil {
 		return u, err
 	}
-	if u.resident, _, err = Memory(pid); err != nil {
+	if u.resident, err = Memory(pid); err != nil {
 		return u, err
 	}
 	u.read, u.written, _ = diskUse(pid)

@@ -112,9 +112,6 @@ func (t *Target) create(ctx context.Context) (err error) {
 // Name is that of the spec.
 func (t *Target) Name() string { return t.spec.Name }
 
-// Spec is what the target was made from.
-func (t *Target) Spec() Spec { return t.spec }
-
 // Dir is where the servers have their files: the folders 1, 2 and so on, with zoo.cfg, log and data. It is "" if the
 // servers were not started by the run.
 func (t *Target) Dir() string { return t.dir }
