@@ -13,7 +13,6 @@ import (
 	"gamekeeper/snapshot"
 	"gamekeeper/tree"
 	"gamekeeper/zab"
-	"gamekeeper/zab/transport"
 )
 
 // catchUp is how a member comes to the state of its leader. It belongs to the core.
@@ -275,8 +274,13 @@ func (m *member) SendLog(l zab.Link, after, upTo, committed proto.Zxid, observer
 	link := to.Link
 	to.SendStream(func(w io.Writer) error {
 		defer release()
-		stop := context.AfterFunc(linkContext{ctx, link}, cancel)
-		defer stop()
+		go func() { // until release, at the latest
+			select {
+			case <-link.Done():
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
 		if err := transfer.Log(ctx, w, log, part); err != nil {
 			return fmt.Errorf("send the log after %s: %w", after, err)
 		}
@@ -310,20 +314,4 @@ func (m *member) unreadable(why error) {
 	m.k.flushing.wanted = true
 	m.s.logger.Error("a part of the log cannot be read: learners that need it are sent a snapshot; "+
 		"this server may not start again: when the others have caught up, let them seed it anew on a sound disk", "error", why)
-}
-
-// linkContext is done when a link is closed.
-type linkContext struct {
-	context.Context
-	link *transport.Link
-}
-
-func (c linkContext) Done() <-chan struct{} { return c.link.Done() }
-func (c linkContext) Err() error {
-	select {
-	case <-c.link.Done():
-		return context.Canceled
-	default:
-		return nil
-	}
 }

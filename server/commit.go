@@ -76,8 +76,7 @@ func (k *core) apply(e *entry) {
 		}
 		panic(fmt.Sprintf("server: transaction that was just encoded does not decode: %v", err))
 	}
-	k.event.zxid = txn.Zxid
-	k.node, k.multi, k.multiOpen = 0, k.multi[:0], txn.Type == proto.OpMulti
+	k.node, k.multi = 0, k.multi[:0]
 	k.tree.ApplyHinted(txn, e.hint, k)
 	if k.s.cfg.Tree.Digest && (k.member == nil || k.member.digests.known(txn.Zxid)) {
 		k.s.digestLog.applied(txn.Zxid, k.tree.Digest())
@@ -118,10 +117,10 @@ func (k *core) answerTxn(e *entry, txn *proto.Txn) {
 // Step implements tree.Sink: it notes what the reply needs, as it is right after the step.
 func (k *core) Step(_ int, op *proto.TxnBody, n tree.NodeID, code proto.Code) {
 	k.node = n
-	if code != proto.OK && op.Type != proto.OpError && (k.member == nil || k.member.ordered(k.event.zxid)) {
-		panic(fmt.Sprintf("server: checked operation %s on %q fails at zxid %s: %s", op.Type, op.Path, k.event.zxid, code))
+	if code != proto.OK && op.Type != proto.OpError && (k.member == nil || k.member.ordered(k.txn.Zxid)) {
+		panic(fmt.Sprintf("server: checked operation %s on %q fails at zxid %s: %s", op.Type, op.Path, k.txn.Zxid, code))
 	}
-	if k.multiOpen {
+	if k.txn.Type == proto.OpMulti {
 		k.multi = k.appendSubResult(k.multi, op, n)
 	}
 }
@@ -183,7 +182,7 @@ func (k *core) endSession(e *entry, id proto.SessionID) {
 		return
 	}
 	if c := e.c; c != nil && !c.dead.Load() {
-		k.reply(e, proto.ReplyHeader{Xid: e.xid, Zxid: k.event.zxid})
+		k.reply(e, proto.ReplyHeader{Xid: e.xid, Zxid: k.txn.Zxid})
 		k.hangUp(c, true)
 	}
 	if c := sess.Owner.conn; c != nil && c != e.c {

@@ -43,15 +43,13 @@ type core struct {
 	// The transaction being applied, and what it does.
 	txn   proto.Txn
 	event struct {
-		zxid           proto.Zxid
 		acl, parentACL proto.ACLs
 	}
 	emit  func(c *conn, t proto.EventType, path []byte)
 	node  tree.NodeID // of the last step
 	multi []byte      // results of the steps of a multi
 
-	multiOpen bool // the transaction is a multi
-	closed    bool // connections were closed outside a step, and their loops do not know yet
+	closed bool // connections were closed outside a step, and their loops do not know yet
 
 	wall int64 // milliseconds since the Unix epoch, of this turn
 	now  int64 // nanoseconds since the server started, of this turn
@@ -445,15 +443,12 @@ func (k *core) finish() bool {
 	return worked
 }
 
-// advance finishes entries, of transactions those up to bound.
-func (k *core) advance(bound proto.Zxid) (worked bool) {
-	if k.member != nil && k.ready(bound) && !k.member.fit() {
+// advance finishes entries, of transactions those up to bound. It says whether there were any.
+func (k *core) advance(bound proto.Zxid) bool {
+	if !k.ready(bound) || k.member != nil && !k.member.fit() {
 		return false
 	}
-	if k.ready(bound) {
-		worked = true
-		k.now = k.s.now()
-	}
+	k.now = k.s.now()
 	for k.ready(bound) {
 		k.warmApply()
 		k.gate.Lock()
@@ -480,7 +475,7 @@ func (k *core) advance(bound proto.Zxid) (worked bool) {
 		k.s.gauges.publish(k)
 		k.s.net.Flush()
 	}
-	return worked
+	return true
 }
 
 // ready says whether the oldest entry can be finished.

@@ -51,7 +51,6 @@ func (p *ports) add(host string, quorum, observers int) {
 // learnerLink is the link of a learner.
 type learnerLink struct {
 	*transport.Link
-	id   zab.Link
 	sent bool
 	// fuzzyUntil is the last zxid whose effects may be in the snapshot that an Apache learner was sent.
 	fuzzyUntil proto.Zxid
@@ -212,7 +211,7 @@ func (m *member) happened(e *linkEvent) (done bool) {
 			return true
 		}
 		l.last++
-		l.learners[l.last] = &learnerLink{Link: e.link, id: l.last}
+		l.learners[l.last] = &learnerLink{Link: e.link}
 		l.ids[e.link] = l.last
 		l.start(e.link)
 		m.peer.Accepted(m.now(), l.last)

@@ -163,7 +163,6 @@ func (m *member) startMesh(cancel <-chan struct{}) (err error) {
 			p.Election = append(p.Election, config.HostPort{Host: a.Host, Port: a.ElectionPort}.String())
 			at.add(a.Host, a.QuorumPort, e.ObserverMasterPort)
 		}
-		p.Quorum = at[zab.QuorumPort]
 		if p.ID != m.id {
 			opt.Peers = append(opt.Peers, p)
 			m.links.addresses[p.ID] = at

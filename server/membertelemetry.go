@@ -73,10 +73,7 @@ func (t *memberTelemetry) lag(id proto.ServerID) int64 {
 		if l.ID != id || l.Observer || !l.Synced || l.Acked >= t.last {
 			continue
 		}
-		if l.Acked.Epoch() != t.last.Epoch() {
-			return int64(t.last.Counter())
-		}
-		return int64(t.last - l.Acked)
+		return between(l.Acked, t.last)
 	}
 	return 0
 }
@@ -95,10 +92,7 @@ func (t *memberTelemetry) proposed(bytes int) {
 
 // committed notes that the commit point moves.
 func (t *memberTelemetry) committed(leading bool, from, to proto.Zxid) {
-	n := int64(to.Counter())
-	if from.Epoch() == to.Epoch() {
-		n = int64(to - from)
-	}
+	n := between(from, to)
 	if n <= 0 {
 		return
 	}

@@ -38,8 +38,6 @@ func (a source) Stats() admin.Stats {
 		GlobalSessions:  s.gauges.sessions.Load(),
 		AuthFailed:      s.telemetry.authFailed.Load(),
 		Uptime:          time.Duration(s.now()),
-		DataDirSize:     s.dirSize(s.cfg.Storage.DataDir),
-		LogDirSize:      s.dirSize(LogDir(s.cfg.Storage.DataLogDir)),
 	}
 	if s.core.member != nil {
 		s.core.member.telemetry.report(&st)
@@ -47,8 +45,13 @@ func (a source) Stats() admin.Stats {
 	return st
 }
 
+// DirSizes implements admin.Source.
+func (a source) DirSizes() (data, log int64) {
+	return dirSize(a.s.cfg.Storage.DataDir), dirSize(LogDir(a.s.cfg.Storage.DataLogDir))
+}
+
 // dirSize adds up the sizes of the files in dir.
-func (s *Server) dirSize(dir string) (n int64) {
+func dirSize(dir string) (n int64) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return 0
@@ -64,13 +67,14 @@ func (s *Server) dirSize(dir string) (n int64) {
 // Conf implements admin.Source.
 func (a source) Conf() admin.Conf {
 	s := a.s
+	data, log := a.DirSizes()
 	c := admin.Conf{
 		ClientPort:       -1,
 		SecureClientPort: -1,
 		DataDir:          absolute(s.cfg.Storage.DataDir),
-		DataDirSize:      s.dirSize(s.cfg.Storage.DataDir),
+		DataDirSize:      data,
 		DataLogDir:       absolute(s.cfg.Storage.DataLogDir),
-		DataLogSize:      s.dirSize(LogDir(s.cfg.Storage.DataLogDir)),
+		DataLogSize:      log,
 		TickTime:         s.cfg.Session.TickTime,
 		MaxClientCnxns:   s.cfg.Limits.PerAddress,
 		MinSession:       s.cfg.Session.MinTimeout,

@@ -56,7 +56,7 @@ func (t *telemetry) answeredOnLoop(l *loop, c *conn, ready int64) {
 
 // gauges are numbers of the core's that other goroutines may read.
 type gauges struct {
-	zxid, nodes, dataSize, ephemerals, sessions, inFlight atomic.Int64
+	zxid, nodes, dataSize, ephemerals, sessions atomic.Int64
 }
 
 func (g *gauges) publish(k *core) {
@@ -69,5 +69,4 @@ func (g *gauges) publish(k *core) {
 	g.dataSize.Store(k.tree.DataSize())
 	g.ephemerals.Store(int64(k.tree.EphemeralCount()))
 	g.sessions.Store(int64(k.tracker.Len()))
-	g.inFlight.Store(int64(k.order.InFlight()))
 }

@@ -110,7 +110,7 @@ func (k *core) notify(c *conn, t proto.EventType, path []byte) {
 	}
 	out := k.begin(c)
 	before := len(out)
-	out = proto.AppendNotification(out, k.event.zxid, t, path)
+	out = proto.AppendNotification(out, k.txn.Zxid, t, path)
 	k.s.telemetry.core.Sent(1, len(out)-before)
 	c.stats.sent.Add(1)
 	k.end(c, out)

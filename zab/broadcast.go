@@ -70,20 +70,17 @@ func (p *Peer) commitAgreed() {
 		return
 	}
 	p.must(z.Epoch() == p.lead.epoch, invCommitOrder)
-	before := p.committed
-	p.committed = z
 	for _, l := range p.lead.learners {
 		// COMMITs wait for UPTODATE: between NEWLEADER and that, some of Apache's releases have forgotten the
 		// proposals that came before. An observer has nothing to forget.
 		switch {
 		case l.observer && l.stage >= learnerSyncs:
-			p.host.Inform(l.link, max(l.told, before), z)
+			p.host.Inform(l.link, max(l.told, p.committed), z)
 			l.told = z
 		case l.stage == learnerServes:
-			p.tellCommits(l)
+			p.tellCommits(l, z)
 		}
 	}
-	p.committed = before
 	p.commit(z)
 }
 
@@ -104,18 +101,18 @@ func (p *Peer) ReleaseCommits() {
 }
 
 // tellCommits sends a follower the commits that it was not sent yet.
-func (p *Peer) tellCommits(l *learner) {
-	if l.observer || l.told >= p.committed {
+func (p *Peer) tellCommits(l *learner, upTo proto.Zxid) {
+	if l.observer || l.told >= upTo {
 		return
 	}
 	if l.own {
-		p.send(l, proto.PacketCommit, p.committed, nil)
-		l.told = p.committed
+		p.send(l, proto.PacketCommit, upTo, nil)
+		l.told = upTo
 		return
 	}
 	// What it was not told of is of this epoch: all before was committed when it was synchronised.
 	z := max(l.told, proto.MakeZxid(p.lead.epoch, 0))
-	for z < p.committed {
+	for z < upTo {
 		z++
 		p.send(l, proto.PacketCommit, z, nil)
 	}

@@ -222,10 +222,10 @@ func (p *Peer) moreRecent(epoch proto.Epoch, last proto.Zxid) bool {
 func (p *Peer) sendUpToDate(l *learner) {
 	l.stage = learnerServes
 	if l.own {
-		p.tellCommits(l) // some of what is committed it may have had in its log before: see Peer.commitKept
+		p.tellCommits(l, p.committed) // some of what is committed it may have had in its log before: see Peer.commitKept
 	}
 	p.send(l, proto.PacketUpToDate, -1, nil)
-	p.tellCommits(l)
+	p.tellCommits(l, p.committed)
 	p.log(slog.LevelInfo, "learner is up to date", "server", l.id, "observer", l.observer)
 }
 

@@ -123,10 +123,11 @@ func (c *commands) serverStats(o *object, st *Stats) {
 	o.add("version", st.Version)
 	o.add("read_only", st.Mode == ReadOnly)
 	responses := st.Responses.object()
+	data, log := c.src.DirSizes()
 	o.add("server_stats", object{
 		{"packets_sent", st.PacketsSent}, {"packets_received", st.PacketsReceived},
 		{"client_response_stats", responses},
-		{"data_dir_size", st.DataDirSize}, {"log_dir_size", st.LogDirSize},
+		{"data_dir_size", data}, {"log_dir_size", log},
 		{"last_processed_zxid", int64(st.Zxid)}, {"outstanding_requests", st.Outstanding},
 		{"server_state", st.Mode},
 		{"avg_latency", st.Latency.Avg}, {"max_latency", st.Latency.Max}, {"min_latency", st.Latency.Min},
@@ -200,7 +201,8 @@ func (c *commands) listConnections(brief bool) []object {
 	return list
 }
 
-func (c *commands) dirs(o *object, st *Stats) {
-	o.add("datadir_size", st.DataDirSize)
-	o.add("logdir_size", st.LogDirSize)
+func (c *commands) dirs(o *object, _ *Stats) {
+	data, log := c.src.DirSizes()
+	o.add("datadir_size", data)
+	o.add("logdir_size", log)
 }

@@ -111,8 +111,8 @@ func (c *Conf) append(b []byte) []byte {
 }
 
 // appendDirs appends what dirs prints.
-func appendDirs(b []byte, st *Stats) []byte {
-	b = strconv.AppendInt(append(b, "datadir_size: "...), st.DataDirSize, 10)
-	b = strconv.AppendInt(append(b, "\nlogdir_size: "...), st.LogDirSize, 10)
+func appendDirs(b []byte, data, log int64) []byte {
+	b = strconv.AppendInt(append(b, "datadir_size: "...), data, 10)
+	b = strconv.AppendInt(append(b, "\nlogdir_size: "...), log, 10)
 	return append(b, '\n')
 }

@@ -14,6 +14,8 @@ type Source interface {
 	Stats() Stats
 	// Conf returns the configuration that is in force.
 	Conf() Conf
+	// DirSizes returns the bytes of the snapshots and of the transaction logs. It reads the directories.
+	DirSizes() (data, log int64)
 	// Connections calls yield for each client connection until yield returns false. The ConnInfo is
 	// valid during the call only, so that one may be used for all connections.
 	Connections(yield func(*ConnInfo) bool)
@@ -87,9 +89,7 @@ type Stats struct {
 	LocalSessions   int64
 	AuthFailed      int64 // authentications refused since the start
 
-	Uptime      time.Duration
-	DataDirSize int64 // bytes of the snapshots
-	LogDirSize  int64 // bytes of the transaction logs
+	Uptime time.Duration
 
 	// Proposals are the sizes of proposals; nil unless this server leads.
 	Proposals *Sizes

@@ -18,6 +18,8 @@ type fakeSource struct {
 	ephemerals  []fakeOwned
 	sessions    []fakeExpiry
 	resets      []string
+
+	dataSize, logSize int64
 }
 
 type fakeOwned struct {
@@ -30,11 +32,12 @@ type fakeExpiry struct {
 	at      time.Time
 }
 
-func (f *fakeSource) Stats() Stats      { return f.stats }
-func (f *fakeSource) Conf() Conf        { return f.conf }
-func (f *fakeSource) Metrics() *Metrics { return f.metrics }
-func (f *fakeSource) ResetStats()       { f.resets = append(f.resets, "stats"); f.metrics.Reset() }
-func (f *fakeSource) ResetConnections() { f.resets = append(f.resets, "connections") }
+func (f *fakeSource) Stats() Stats                { return f.stats }
+func (f *fakeSource) Conf() Conf                  { return f.conf }
+func (f *fakeSource) DirSizes() (data, log int64) { return f.dataSize, f.logSize }
+func (f *fakeSource) Metrics() *Metrics           { return f.metrics }
+func (f *fakeSource) ResetStats()                 { f.resets = append(f.resets, "stats"); f.metrics.Reset() }
+func (f *fakeSource) ResetConnections()           { f.resets = append(f.resets, "connections") }
 
 func (f *fakeSource) Connections(yield func(*ConnInfo) bool) {
 	for i := range f.connections {
@@ -91,9 +94,8 @@ func newSource(role string) *fakeSource {
 		Connections: 1,
 		Nodes:       5,
 		Uptime:      1500 * time.Millisecond,
-		DataDirSize: 642,
-		LogDirSize:  67108880,
 	}
+	f.dataSize, f.logSize = 642, 67108880
 	f.conf = Conf{
 		ClientPort: 24182, SecureClientPort: -1,
 		DataDir: "/x/data/version-2", DataDirSize: 642, DataLogDir: "/x/data/version-2", DataLogSize: 642,

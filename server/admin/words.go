@@ -126,7 +126,8 @@ func (w *Words) answerServing(first4 uint32, name string, st *Stats) []byte {
 		open, limit := w.files()
 		return appendMonitor(nil, st, open, limit, w.src.Metrics())
 	case wordDirs:
-		return appendDirs(nil, st)
+		data, log := w.src.DirSizes()
+		return appendDirs(nil, data, log)
 	case wordSrst:
 		w.src.ResetStats()
 		return []byte("Server stats reset.\n")

@@ -184,11 +184,6 @@ type Metrics struct {
 	Port int
 }
 
-// ListenAddress returns host:port in the form net.Listen takes.
-func (m Metrics) ListenAddress() string {
-	return net.JoinHostPort(m.Host, strconv.Itoa(m.Port))
-}
-
 // Admin is the HTTP server for administrators.
 type Admin struct {
 	// Enabled starts it. admin.enableServer, default false (Apache up to 3.9: true).

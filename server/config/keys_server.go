@@ -10,7 +10,7 @@ func clientKeys(d *draft) []key {
 			text: "Connections that may wait to be accepted; -1 is the system's own limit."},
 		{name: "clientTcpKeepAlive", kind: boolean(&d.Client.TCPKeepAlive), def: "false",
 			text: "TCP keepalive on client connections."},
-		{name: "secureClientPort", quiet: true, kind: port(0, &d.securePort), status: later, derived: "none",
+		{name: "secureClientPort", quiet: true, kind: port(0, nil), status: later, derived: "none",
 			text: "TLS port for clients. Refuses to start, so that nobody believes to be served on it."},
 		{name: "secureClientPortAddress", quiet: true, kind: host(nil), status: later, derived: "every address",
 			text: "Address to bind the TLS port on. Refuses to start, like `secureClientPort`."},

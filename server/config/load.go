@@ -53,7 +53,6 @@ type draft struct {
 	warnings []Warning
 	meant    map[string]property // unknown keys, by the key that was probably meant
 
-	securePort                       int
 	syncEnabled, observerSyncEnabled bool
 	enforceAuth                      bool
 	enforceSchemes                   []string

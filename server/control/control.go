@@ -46,8 +46,6 @@ type Status struct {
 	DataLogDir string     `json:"data_log_dir"` // absolute
 	LastZxid   proto.Zxid `json:"last_zxid"`    // applied
 	LogBase    proto.Zxid `json:"log_base"`
-	Nodes      int        `json:"nodes"`
-	Sessions   int        `json:"sessions"`
 	// Options of the tree, which a replay of the log needs.
 	ExtendedTypes bool `json:"extended_types"`
 	Emulate353    bool `json:"emulate_353"`

@@ -7,9 +7,6 @@ import (
 	"gamekeeper/proto"
 )
 
-// PasswordBytes is the size of a session password; clients rely on it.
-const PasswordBytes = 16
-
 // passwordSecret is ZooKeeperServer's superSecret. It is in every copy of Apache's source.
 const passwordSecret = 0xB3415C00
 
@@ -22,10 +19,10 @@ const (
 
 // Password returns the password of a session. It is a checksum, not a secret: any server derives it
 // from the id alone, so a client may renew its session anywhere, on an Apache server too.
-func Password(id proto.SessionID) [PasswordBytes]byte {
-	var p [PasswordBytes]byte
+func Password(id proto.SessionID) [proto.PasswordBytes]byte {
+	var p [proto.PasswordBytes]byte
 	state := (uint64(id) ^ passwordSecret ^ randomMultiplier) & randomMask
-	for i := 0; i < PasswordBytes; i += 4 {
+	for i := 0; i < proto.PasswordBytes; i += 4 {
 		state = (state*randomMultiplier + randomIncrement) & randomMask
 		binary.LittleEndian.PutUint32(p[i:], uint32(state>>16))
 	}

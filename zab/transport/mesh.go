@@ -13,11 +13,11 @@ import (
 	"gamekeeper/proto"
 )
 
-// Peer is another server of the ensemble. Each list is alternatives, host:port; hosts are resolved when they are
+// Peer is another server of the ensemble. Election are alternatives, host:port; hosts are resolved when they are
 // dialled.
 type Peer struct {
-	ID               proto.ServerID
-	Election, Quorum []string
+	ID       proto.ServerID
+	Election []string
 }
 
 // MeshOptions of StartMesh. Zero durations and counts are the defaults.
