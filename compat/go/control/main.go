@@ -103,15 +103,8 @@ func control(ctx context.Context, compat string, args []string) error {
 // create makes an ensemble; if it does not come to serve, none of it is left running.
 func create(ctx context.Context, compat, dir, kinds string, lines []string) error {
 	o := ensemble.Options{Dir: dir, Compat: compat, Lines: lines}
-	for i, kind := range strings.Split(kinds, ",") {
-		kind, observer := strings.CutSuffix(kind, ":observer")
-		if kind != string(ensemble.Apache) && kind != string(ensemble.Gamekeeper) {
-			return fmt.Errorf("%q is neither apache nor gamekeeper", kind)
-		}
-		if observer {
-			o.Observers = append(o.Observers, i+1)
-		}
-		o.Kinds = append(o.Kinds, ensemble.Kind(kind))
+	if err := o.SetKinds(kinds); err != nil {
+		return err
 	}
 	e, err := ensemble.New(o)
 	if err != nil {

@@ -31,6 +31,21 @@ type Options struct {
 	Disk      int64    // bytes of a disk for each server's data, in memory; 0: it lies below Dir, on Dir's disk
 }
 
+// SetKinds sets Kinds and Observers by a list of gamekeeper and apache, with :observer behind one or not.
+func (o *Options) SetKinds(list string) error {
+	for i, kind := range strings.Split(list, ",") {
+		kind, observer := strings.CutSuffix(kind, ":observer")
+		if kind != string(Apache) && kind != string(Gamekeeper) {
+			return fmt.Errorf("%q is neither apache nor gamekeeper", kind)
+		}
+		if observer {
+			o.Observers = append(o.Observers, i+1)
+		}
+		o.Kinds = append(o.Kinds, Kind(kind))
+	}
+	return nil
+}
+
 // Ensemble is a set of servers that know each other.
 type Ensemble struct {
 	Servers []*Server // server i+1 is at index i

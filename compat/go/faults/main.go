@@ -116,15 +116,11 @@ func start(ctx context.Context, o options, sandboxed bool) (*harness, error) {
 	h := &harness{seed: o.seed, rng: rand.New(rand.NewPCG(o.seed, 0)), watcher: &watcher{leaders: map[int32][]int{}}, restarts: map[int]int{}}
 	eo := ensemble.Options{Dir: o.dir, Compat: o.compat, Lines: []string{"tickTime=" + tickTime, "initLimit=16", "syncLimit=6",
 		"maxSessionTimeout=10000", "maxClientCnxns=0", "snapCount=2000", "preAllocSize=1024"}}
-	for i, kind := range strings.Split(o.kinds, ",") {
-		kind, observer := strings.CutSuffix(kind, ":observer")
-		if observer {
-			eo.Observers = append(eo.Observers, i+1)
-		}
-		eo.Kinds = append(eo.Kinds, ensemble.Kind(kind))
-		h.weakSync = h.weakSync || kind != string(ensemble.Gamekeeper)
+	err := eo.SetKinds(o.kinds)
+	if err != nil {
+		return nil, fmt.Errorf("-kinds: %w", err)
 	}
-	var err error
+	h.weakSync = slices.Contains(eo.Kinds, ensemble.Apache)
 	if sandboxed {
 		if h.network, err = ensemble.NewNetwork(len(eo.Kinds)); err != nil {
 			return nil, err

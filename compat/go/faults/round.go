@@ -133,15 +133,7 @@ func (h *harness) heal(ctx context.Context) error {
 		}
 	}
 	for {
-		for _, s := range h.ensemble.Servers {
-			if s.Running() {
-				continue
-			}
-			if err := s.Launch(); err != nil {
-				return err
-			}
-		}
-		err := h.ensemble.Await(ctx, h.ensemble.Servers...)
+		err := h.ensemble.Start(ctx)
 		var ended *ensemble.EndedError
 		if errors.As(err, &ended) && ctx.Err() == nil && h.restarts[ended.Server.ID] < restartsMax {
 			h.restarts[ended.Server.ID]++
