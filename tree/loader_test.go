@@ -82,32 +82,43 @@ func TestLenientLoader(t *testing.T) {
 // FuzzDecodeRecord wants no panic, and what decodes to be what a Loader takes and gives back.
 func FuzzDecodeRecord(f *testing.F) {
 	tr := New(Options{})
-	f.Add(tr.AppendRecord(nil, rootID))
+	root := tr.AppendRecord(nil, rootID)
+	f.Add(root)
 	n, _ := tr.Lookup([]byte("/zookeeper/config"))
 	f.Add(tr.AppendRecord(nil, n))
 	f.Add([]byte{storedVersion<<4 | storedOwner | storedNull, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 3, 4, 5, 6, 7, 8, 0})
+	f.Add(AppendStored(nil, &Stored{Meta: Meta{Owner: 5}}))
 	f.Fuzz(func(t *testing.T, rec []byte) {
 		s, err := DecodeRecord(rec)
-		l := NewLoader(Options{ExtendedTypes: true}, false)
-		if err2 := l.Add([]byte("/"), rec); (err == nil) != (err2 == nil) {
-			t.Fatalf("decoding says %v, loading %v", err, err2)
-		}
-		if err != nil {
-			return
-		}
-		tr, err := l.Finish(0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		checkInvariants(t, tr)
-		m := tr.Meta(rootID)
-		m.ACL, m.PathDataCRC = 0, 0
-		if m != s.Meta || string(tr.ACL(rootID)) != string(s.ACLs) || string(tr.Data(rootID)) != string(s.Data) {
-			t.Fatalf("decoded %+v, loaded %+v", s, m)
-		}
-		again, err := DecodeRecord(tr.AppendRecord(nil, rootID))
-		if err != nil || again.Meta != s.Meta {
-			t.Fatalf("again %+v, %v, want %+v", again, err, s)
+		for _, path := range []string{"/", "/a"} {
+			l := NewLoader(Options{ExtendedTypes: true}, false)
+			if path != "/" {
+				if err := l.Add([]byte("/"), root); err != nil {
+					t.Fatal(err)
+				}
+			}
+			good := err == nil && (path != "/" || s.Owner == 0) // the root has no owner
+			if err2 := l.Add([]byte(path), rec); good != (err2 == nil) {
+				t.Fatalf("%s: decoding says %v, loading %v", path, err, err2)
+			}
+			if !good {
+				continue
+			}
+			tr, err := l.Finish(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkInvariants(t, tr)
+			n, _ := tr.Lookup([]byte(path))
+			m := tr.Meta(n)
+			m.ACL, m.PathDataCRC = 0, 0
+			if m != s.Meta || string(tr.ACL(n)) != string(s.ACLs) || string(tr.Data(n)) != string(s.Data) {
+				t.Fatalf("%s: decoded %+v, loaded %+v", path, s, m)
+			}
+			again, err := DecodeRecord(tr.AppendRecord(nil, n))
+			if err != nil || again.Meta != s.Meta {
+				t.Fatalf("%s: again %+v, %v, want %+v", path, again, err, s)
+			}
 		}
 	})
 }
