@@ -154,6 +154,8 @@ func (b *builder) receiveApache(r io.Reader, zxid proto.Zxid) (Mark, error) {
 				"so try again", n.Path, n.ACLKey)
 		case (b.nodes == 0) != (len(n.Path) == 0):
 			a.fail("znode %q where the root is due, or the root again", n.Path)
+		case len(n.Path) == 0 && n.EphemeralOwner != 0: // which no Loader takes
+			a.fail("the root has owner %s", n.EphemeralOwner)
 		case len(n.Path) > 0 && !validPath(n.Path):
 			a.fail("%q cannot be a path", n.Path)
 		default:

@@ -27,6 +27,8 @@ func FuzzReceive(f *testing.F) {
 	}
 	mustClose(f, s)
 	f.Add(true, apacheStream(nil, [][]byte{list(3, proto.ReadACL)}, [][]byte{node("", -1), node("/a", 3)}, streamEnd))
+	f.Add(true, apacheStream(nil, nil, [][]byte{proto.AppendSnapshotNode(nil, &proto.SnapshotNode{
+		Path: []byte{}, ACLKey: -1, StatPersisted: proto.StatPersisted{EphemeralOwner: 5}})}, streamEnd))
 	f.Fuzz(func(t *testing.T, apache bool, stream []byte) {
 		format := FormatOwn
 		if apache {

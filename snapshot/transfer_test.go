@@ -296,6 +296,7 @@ func list(key int64, l proto.ACLs) []byte {
 // TestReceiveApacheRefuses gives it streams that no server should send.
 func TestReceiveApacheRefuses(t *testing.T) {
 	root := node("", -1)
+	ownedRoot := proto.AppendSnapshotNode(nil, &proto.SnapshotNode{Path: []byte{}, ACLKey: -1, StatPersisted: proto.StatPersisted{EphemeralOwner: 5}})
 	good := apacheStream([][]byte{proto.AppendSessionTimeout(nil, proto.SessionTimeout{Session: 5, Timeout: 6})},
 		[][]byte{list(1, proto.ReadACL)}, [][]byte{root, node("/a", 1), node("/a/b", -1)}, streamEnd)
 	mustClose(t, receive(t, FormatApache, 9, good))
@@ -315,6 +316,7 @@ func TestReceiveApacheRefuses(t *testing.T) {
 	}{
 		{"no root", apacheStream(nil, nil, [][]byte{node("/a", -1)}, streamEnd), "root"},
 		{"nothing", apacheStream(nil, nil, nil, streamEnd), "root"},
+		{"root with an owner", apacheStream(nil, nil, [][]byte{ownedRoot}, streamEnd), "the root has owner 0x5"},
 		{"root twice", apacheStream(nil, nil, [][]byte{root, root}, streamEnd), "root"},
 		{"no parent", apacheStream(nil, nil, [][]byte{root, node("/a/b", -1)}, streamEnd), "no parent"},
 		{"twice", apacheStream(nil, nil, [][]byte{root, node("/a", -1), node("/a", -1)}, streamEnd), "only 2 paths"},
